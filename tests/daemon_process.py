@@ -249,8 +249,8 @@ def button(message: Message, label: str) -> Any:
 
 
 def labels(message: Message) -> list[str]:
-    """The labels of all buttons."""
-    return [button.text for row in message.reply_markup.inline_keyboard for button in row]
+    """The labels of all buttons under a message; none where it has none."""
+    return [button.text for row in getattr(message.reply_markup, "inline_keyboard", ()) for button in row]
 
 
 @contextlib.asynccontextmanager

@@ -85,7 +85,9 @@ async def test_days_are_given_by_buttons_once(daemon_sandbox: Sandbox, shared_da
     async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
         await admin.ask("/language en")
         await customer.ask("/start")
-        choice = await admin.press(await admin.ask(str(customer.id)), "+7 days")
+        await admin.say(str(customer.id))
+        await admin.tap(await admin.until(lambda it: any("+7 days" in each for each in labels(it))), "+7 days")
+        choice = await admin.until(lambda it: any("VIP" in each for each in labels(it)))  # news may come in between
         presses = [admin.tap(choice, "VIP") for _ in range(2)]
         await asyncio.gather(*presses, return_exceptions=True)
         first, second = [await admin.until_text("Now: VIP until") for _ in presses]
