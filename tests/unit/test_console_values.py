@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import init_data_py
 import pytest
 
 from config.settings import CHANGEABLE, Settings, default_of, load
@@ -17,7 +18,7 @@ from models.words import acts, refusals
 from tests import environment
 from tests.store import NOW, PLANS
 from web.console import codes, guard, layout, money, settings, spreadsheets
-from web.console.entry import devices
+from web.console.entry import devices, launch_data
 from web.console.words import moments
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -242,3 +243,12 @@ def test_a_number_of_a_code_is_one_that_may_be(text: str, number: int | str | No
 def test_a_number_is_typed_into_a_field_for_numbers(name: str, kind: str) -> None:
     shown = settings.Shown(name, "", "", "", is_locked=False, override=None, author="")
     assert shown.kind == kind
+
+
+def test_launch_data_may_be_a_minute_ahead() -> None:
+    token, user = "123456789:AAHfiqksKZ8WmR2zSjiQ7_v4TMAKdiHm9T0", {"user": '{"id": 7}'}
+    near, far = (init_data_py.sign(user, token, auth_date=NOW + ahead) for ahead in (60, 61))
+
+    assert launch_data.read(near, token, NOW).user_id == 7
+    with pytest.raises(launch_data.LaunchRefused):
+        launch_data.read(far, token, NOW)
