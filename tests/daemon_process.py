@@ -27,7 +27,7 @@ from tests.sandbox_process import REPOSITORY, Sandbox
 
 START_TIMEOUT_S = 30.0
 ANSWER_TIMEOUT_S = 10.0
-AT_ONCE = BURST - 20
+AT_ONCE = BURST - 40
 """What one person writes through :class:`Chat` without a pause, of what the bot reads."""
 _paces: defaultdict[Path, Limiter] = defaultdict(lambda: Limiter(AT_ONCE))
 """By Telegram: an admin is the same person in all of its tests, and a bot does not read who writes too fast."""
@@ -167,12 +167,12 @@ class Chat:
 
     async def say(self, text: str) -> Message:
         """Send a message as it is: the number of a payment may hold what the library would take for italics."""
-        await self._keep_pace()
+        await self.keep_pace()
         return await self.client.send_message(self.bot, text, parse_mode=ParseMode.DISABLED)
 
     async def reply(self, message: Message, text: str) -> Message:
         """Send a message as the answer to another one."""
-        await self._keep_pace()
+        await self.keep_pace()
         return await self.client.send_message(self.bot, text, reply_to_message_id=message.id)
 
     async def ask(self, text: str, timeout: float = ANSWER_TIMEOUT_S) -> Message:
@@ -214,10 +214,11 @@ class Chat:
 
     async def tap(self, message: Message, label: str) -> None:
         """Press a button."""
-        await self._keep_pace()
+        await self.keep_pace()
         await self.client.request_callback_answer(self.bot, message.id, button(message, label).callback_data)
 
-    async def _keep_pace(self) -> None:
+    async def keep_pace(self) -> None:
+        """Wait until the bot reads one more message of this person."""
         while self.is_known and (seconds := _paces[self.sandbox.state].wait(self.id, time.monotonic())):
             await asyncio.sleep(seconds)
 

@@ -93,6 +93,7 @@ async def draft(admin: Chat, text: str = "We have something **new**", command: s
     """Write news up to the screen with the button that sends it."""
     await admin.say(command)
     await admin.until_text("Nobody gets it before you have seen it")
+    await admin.keep_pace()
     await admin.client.send_message(admin.bot, text, parse_mode=ParseMode.MARKDOWN)
     shown = await admin.until_text(text.replace("*", ""))
     assert labels(shown)[-1] == "🔕 No more news"
@@ -152,6 +153,7 @@ async def test_the_same_in_spanish_with_a_picture(people: People) -> None:
     assert "Novedades para tus clientes" in asked.text
     photo = io.BytesIO(picture.jpeg(7, 64, 64))
     photo.name = "p.jpg"
+    await admin.keep_pace()
     await admin.client.send_photo(admin.bot, photo, caption="Mira **esto**", parse_mode=ParseMode.MARKDOWN)
     shown = await admin.next()
     assert shown.photo is not None and shown.caption == "Mira esto"
@@ -213,6 +215,7 @@ async def test_a_stop_leaves_the_others_alone(people: People) -> None:
     await admin.ask("/broadcast")
     photo = io.BytesIO(picture.jpeg(8, 64, 64))
     photo.name = "p.jpg"
+    await admin.keep_pace()
     await admin.client.send_photo(admin.bot, photo, caption="Stop me")
     await admin.until_text("Stop me")
     composed = await admin.next()
@@ -267,6 +270,7 @@ async def test_a_draft_is_mended_by_editing_its_message(people: People) -> None:
     await admin.ask("/broadcast")
     sent = await admin.say("Nwes")
     await admin.until_text("That is how it looks")
+    await admin.keep_pace()
     await admin.client.edit_message_text(admin.bot, sent.id, "News")
     assert (await admin.until_text("News")).text == "News"
     composed = await admin.until_text("That is how it looks")

@@ -182,6 +182,7 @@ async def test_a_forward_shows_the_card_of_its_writer(daemon_sandbox: Sandbox, s
         assert me.username and them.username
         await customer.client.send_message(me.username, "It does not work")
         written = [each async for each in admin.client.get_chat_history(them.username, limit=1)]
+        await admin.keep_pace()
         await admin.client.forward_messages(admin.bot, them.username, written[0].id)
         assert f"{customer.id} · English" in (await admin.next()).text
 
