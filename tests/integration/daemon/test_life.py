@@ -207,6 +207,7 @@ async def test_a_bot_whose_session_was_ended_logs_in_anew(daemon_sandbox: Sandbo
 
 async def test_a_flood_wait_costs_the_customer_only_time(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
+        await customer.silence(2)  # news of what the test before did would take the wait
         fault(daemon_sandbox, "flood_wait", method="messages.sendMessage", seconds=1, count=1, account=BOT)
         began = time.monotonic()
         assert "Your plan" in (await customer.ask("/start", timeout=12)).text
