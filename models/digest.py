@@ -45,7 +45,7 @@ def compose(timezone: ZoneInfo, now: int) -> Digest:
             delivered=sum(yesterday.delivered.values()),
             refused={reason: number for reason, number in yesterday.refused.items() if reason},
             incidents=[each.key for each in health.incidents()],
-            account=_account(),
+            account=health.account(now),
             helped=audit.helped(yesterday.at, today.at),
         )
 
@@ -56,9 +56,3 @@ def _stored(sums: tuple[Income, ...]) -> list[list[object]]:
 
 def _net(parts: tuple[Sum, ...], currency: str | None) -> int:
     return next((each.net for each in income.total(parts) if each.currency == currency), 0)
-
-
-def _account() -> str:
-    """What the daemon last said of the account that reads."""
-    beat = health.all().get("daemon")
-    return str(beat.detail.get("account", "?")) if beat else "?"

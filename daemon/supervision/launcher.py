@@ -241,7 +241,7 @@ def _supervise(settings: Settings, user: _User, config: Path, *, is_setup: bool)
         "PEAJE_PYTHON": sys.executable,
         "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH")))),
         "HOME": user.home,
-        **_paths(settings),
+        **_whole_paths(),
     }
     logger.info("programs.starting", extra={"user": user.name, "run": str(run)})
     if is_setup:
@@ -249,10 +249,10 @@ def _supervise(settings: Settings, user: _User, config: Path, *, is_setup: bool)
     program.hand_over(config, link)
 
 
-def _paths(settings: Settings) -> dict[str, str]:
-    """The paths in the environment, whole: the programs' user may have another home for a ``~``."""
-    paths = {"DB_PATH": settings.db_path, "PLANS_FILE": settings.plans_file}
-    return {name: str(path) for name, path in paths.items() if os.environ.get(name)}
+def _whole_paths() -> dict[str, str]:
+    """The paths in the environment, without a ``~``: the programs' user may have another home."""
+    paths = {name: value for name, value in os.environ.items() if name == "DB_PATH" or name.endswith("_FILE")}
+    return {name: os.path.expanduser(value) for name, value in paths.items()}
 
 
 def _runtime_directory(settings: Settings, user: _User) -> tuple[Path, Path | None]:

@@ -166,6 +166,13 @@ def refund_under_way(payment_id: int) -> int | None:
     return next((row.amount for row in Request.select(Request.amount).where(refund)), None)
 
 
+def refunding(provider: str) -> list[str]:
+    """The provider's ids of the payments whose refund is asked for and not done."""
+    wanted = (Request.provider == provider) & (Request.kind == RequestKind.REFUND) & (Request.state == "open")
+    asked = Request.select(Request.payment).where(wanted)
+    return [row.remote_id for row in Payment.select().where(Payment.id.in_(asked)).order_by(Payment.id)]
+
+
 def finish(request_id: int, result: str, now: int) -> bool:
     """End a request as done. The person who asked hears *result*, a code. False if it had ended before."""
     return _end(request_id, "done", result, now)

@@ -261,13 +261,10 @@ def to_poll(provider: str, now: int, limit: int = 50) -> list[SubscriptionInfo]:
     return [info(row) for row in Subscription.select().where(due).order_by(Subscription.id).limit(limit)]
 
 
-def left_at(provider: str) -> list[str]:
-    """What goes on at a provider: its ids of the renewals, and of the payments whose refund is not done."""
+def going_on(provider: str) -> list[str]:
+    """The provider's ids of what renews there."""
     renewing = (Subscription.provider == provider) & Subscription.state.in_(RENEWING)
-    asked = Request.select(Request.payment).where((Request.provider == provider) & (Request.state == "open"))
-    renewals = Subscription.select().where(renewing).order_by(Subscription.id)
-    refunds = Payment.select().where(Payment.id.in_(asked)).order_by(Payment.id)
-    return [*(row.remote_id for row in renewals), *(row.remote_id for row in refunds)]
+    return [row.remote_id for row in Subscription.select().where(renewing).order_by(Subscription.id)]
 
 
 def polled(subscription_id: int, next_look_at: int) -> None:

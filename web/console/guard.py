@@ -114,8 +114,12 @@ def source(name: str, *meant: object) -> str:
 
     Who goes back and fills it in otherwise means that too.
     """
-    said = sha256(repr(meant).encode("utf-8", "backslashreplace")).hexdigest()[:16]
-    return f"console:{visitor().actor.id}:{request.form.get(name, '')[:40]}:{said}"
+    return f"console:{visitor().actor.id}:{request.form.get(name, '')[:40]}:{mark(*meant)}"
+
+
+def mark(*values: object) -> str:
+    """What tells whether a page has shown, or a form has meant, the same *values*."""
+    return sha256(repr(values).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 def present_session(now: int) -> tuple[SessionInfo, str] | None:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 
 from flask import Response, abort, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -74,7 +73,7 @@ def write() -> BaseResponse:
         abort(422)
     content = None
     if text != known.text:
-        if request.form.get("was", was := _mark(known.text)) != was:
+        if request.form.get("was", was := guard.mark(known.text)) != was:
             said = t.gettext("The text was changed meanwhile, as you see. Yours is in the form: keep it again.")
             return _page(known, request.form, said, 409)
         content = Content(text, (), known.media, known.source_message_id or 0)
@@ -206,7 +205,7 @@ def _page(
         "console/draft.html",
         status=status if fault else 200,
         draft=known,
-        was=_mark(known.text if known else ""),
+        was=guard.mark(known.text if known else ""),
         seen=_mark_of(known) if known else "",
         typed={"text": known.text if known else "", "segment": segment.stored(), "at": start or "", **(typed or {})},
         fault=fault,
@@ -245,15 +244,10 @@ def _add_buttons(known: BroadcastInfo) -> str:
     return ""
 
 
-def _mark(*shown: object) -> str:
-    """What tells whether a page still shows what holds."""
-    return sha256(repr(shown).encode("utf-8", "backslashreplace")).hexdigest()[:16]
-
-
 def _mark_of(known: BroadcastInfo) -> str:
     """The mark of what a draft says, to whom it goes, and when."""
     content = (known.text, known.entities, known.media, known.buttons)
-    return _mark(known.id, content, known.segment.stored(), known.start_at)
+    return guard.mark(known.id, content, known.segment.stored(), known.start_at)
 
 
 def _sent_before() -> BroadcastInfo | None:

@@ -308,7 +308,7 @@ def _end_all_of_paypal(now: int) -> None:
 
 
 def _tell_what_is_left(now: int) -> None:
-    left = subscriptions.left_at(Provider.PAYPAL)
+    left = [*subscriptions.going_on(Provider.PAYPAL), *provider_requests.refunding(Provider.PAYPAL)]
     if left:
         more = ["…"] if len(left) > LEFT_SHOWN else []
         health.tell_incident(IncidentKey.PAYPAL_LEFT, ", ".join([*left[:LEFT_SHOWN], *more]), now)

@@ -76,8 +76,8 @@ def test_the_way_in_leads_to_this_bot(
     assert found.text.endswith(says)
 
 
-@pytest.mark.parametrize(("on_sale", "told"), [(True, ["premium"]), (False, [])])
-def test_only_what_is_on_sale_is_told_to_be_too_cheap(tmp_path: Path, on_sale: bool, told: list[str]) -> None:
+@pytest.mark.parametrize("on_sale", [True, False])
+def test_only_what_is_on_sale_is_told_to_be_too_cheap(tmp_path: Path, on_sale: bool) -> None:
     file = tmp_path / "plans.toml"
     cheap = (REPOSITORY / "plans.toml").read_text().replace('USD = "5.00"', 'USD = "1.00"')
     file.write_text(cheap if on_sale else cheap.replace("[plans.premium]", "[plans.premium]\non_sale = false"))
@@ -85,4 +85,4 @@ def test_only_what_is_on_sale_is_told_to_be_too_cheap(tmp_path: Path, on_sale: b
 
     findings = list(doctor._fees(shop, translator("en")))
 
-    assert [code for finding in findings for code in ("premium",) if code in finding.text] == told
+    assert ["for premium PayPal keeps" in each.text for each in findings] == ([True] if on_sale else [])
